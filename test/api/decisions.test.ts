@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { BY_TEST, decision, userReport } from '../support/servers/directory-records.ts';
 import { DAY_MS, NOW, openOfficeToday, seen } from '../app/office.ts';
+import { MAX_DECIDED, decideMany } from '../../src/app/decide-many.ts';
 import type { DeviceKey, UserKey } from '../../src/identity/keys.ts';
 import type { AnswerOf } from '../../src/api/contract/operations.ts';
 import { checkLeaks } from '../support/checks/leaks.ts';
@@ -11,6 +12,8 @@ import type { ApiAnswer, TestApi } from '../support/servers/test-api.ts';
 checkLeaks();
 
 const open = async (): Promise<TestApi> => openTestApi({ store: await openOfficeToday() });
+
+const NO_AUDIT = { record: () => Promise.resolve() };
 
 function many(api: TestApi, body: object): Promise<ApiAnswer> {
   return api.send('operator', '/api/v1/decisions', { method: 'POST', body });
@@ -92,6 +95,13 @@ describe('a decision on many devices', () => {
     expect(status).toBe(409);
     expect(json).toMatchObject({ code: 'EASGATE_CHANGED' });
     expect(api.audited).toEqual([]);
+  });
+
+  it.each([true, false])('of too many is refused, with dryRun %s', async (dryRun) => {
+    const api = await open();
+    const keys = Array.from({ length: MAX_DECIDED + 1 }, (_, index) => `phone${index}` as DeviceKey);
+    const how = { ...BY_TEST, dryRun };
+    await expect(decideMany(api.store, keys, null, how, NO_AUDIT)).rejects.toThrow('narrow the filter');
   });
 
   it('says which devices refuse it, and decides the others', async () => {

@@ -41,8 +41,6 @@ export function decisionRoutes(parts: ApiParts): Route[] {
       const { keys, byState } = await parts.model().ask('matchedDevices', many, asker);
       const end = parseIsoMomentToCome(expiresAt, now);
       const found = { matched: keys.length, byState };
-      // A preview only counts what is too much to decide.
-      if (dryRun && keys.length > MAX_DECIDED) return { ...found, changed: 0, refused: [], refusedCount: 0 };
       if (!dryRun && expected !== undefined && expected !== keys.length)
         throw new ProgramError(
           'EASGATE_CHANGED',
